@@ -187,14 +187,9 @@ public sealed class CommandTests : IDisposable
         Assert.False(Directory.Exists(_folder + "/none"));
     }
 
-    [NativeFact]
+    [NativePostgresFact]
     public async Task The_doctor_does_not_speak_of_a_check_that_PostgreSQL_has_no_need_of()
     {
-        if (!PostgresServer.IsThere)
-        {
-            return;
-        }
-
         (string Name, string Value)[] variables = [("DATABASE_URL", PostgresServer.NewDatabaseUrl())];
         await using var server = await TestServer.StartAsync(new TestServerOptions
         {

@@ -77,14 +77,9 @@ public sealed class OperatorTests
         Assert.False(File.Exists(path));
     }
 
-    [NativeFact]
+    [NativeRootFact]
     public async Task Another_user_gets_nothing_even_where_the_rights_were_widened()
     {
-        if (Environment.UserName != "root")
-        {
-            return; // only root can become another user
-        }
-
         await using var server = await TestServer.StartAsync();
         await server.RegisterAdminAsync();
         Assert.Equal(77, (await Executable.RunAsAsync(65_534, server.DataDir, [], "user", "list")).Code);
@@ -99,14 +94,9 @@ public sealed class OperatorTests
         (await Executable.RunAsync(server.DataDir, "user", "list")).Expect(0);
     }
 
-    [NativeFact]
+    [NativeRootFact]
     public async Task Root_works_as_the_owner_of_the_folder()
     {
-        if (Environment.UserName != "root")
-        {
-            return; // only root can become another user
-        }
-
         var folder = Directory.CreateTempSubdirectory("aichat-test-").FullName;
         try
         {

@@ -38,14 +38,9 @@ public sealed partial class MoveKillTests : IAsyncLifetime
         return Task.CompletedTask;
     }
 
-    [NativeFact]
+    [NativePostgresFact]
     public async Task Killed_at_many_points_it_moves_every_account_there_and_back()
     {
-        if (!PostgresServer.IsThere)
-        {
-            return;
-        }
-
         _url = PostgresServer.NewDatabaseUrl();
         await Fill();
         var kills = LongForm.Rounds(3, 50);
@@ -61,14 +56,9 @@ public sealed partial class MoveKillTests : IAsyncLifetime
         LongForm.Report("moved back", [new("kills", kills), new("messages", Messages), .. back]);
     }
 
-    [NativeFact]
+    [NativePostgresFact]
     public async Task What_stands_in_the_way_is_said_in_one_line()
     {
-        if (!PostgresServer.IsThere)
-        {
-            return;
-        }
-
         _url = PostgresServer.NewDatabaseUrl();
         var missing = _url + "_missing";
         await Refused(66, "There is no AiChat in", [], "--to", _url);

@@ -160,15 +160,3 @@ public sealed class EnvFileTests : IDisposable
         return path;
     }
 }
-
-/// <summary>A test that gives files to other users, which only root may.</summary>
-internal sealed class RootFactAttribute : FactAttribute
-{
-    public RootFactAttribute()
-    {
-        if (Ownership.Process.User != 0)
-        {
-            Skip = "Needs root, to give files to another user.";
-        }
-    }
-}
