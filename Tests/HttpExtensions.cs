@@ -38,6 +38,19 @@ internal static class HttpExtensions
     public static async Task<JsonElement> GetJson(this HttpClient client, string path, HttpStatusCode expected = HttpStatusCode.OK) =>
         await (await client.GetAsync(path)).Json(expected);
 
+    /// <summary>The status of an answer; null where nobody listens.</summary>
+    public static async Task<HttpStatusCode?> Status(this HttpClient client, string path)
+    {
+        try
+        {
+            return (await client.GetAsync(path)).StatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>The body of a response with the expected status; another status fails with the body in the message.</summary>
     public static async Task<JsonElement> Json(this HttpResponseMessage response, HttpStatusCode expected = HttpStatusCode.OK)
     {

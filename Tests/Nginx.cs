@@ -21,7 +21,7 @@ internal sealed class Nginx(ProcessStartInfo start, DirectoryInfo folder, Uri ad
     public static async Task<Nginx> StartAsync(string prefix, string directives)
     {
         var folder = Directory.CreateTempSubdirectory("aichat-nginx-");
-        var port = FreePort();
+        var port = TestPorts.Free();
         var start = NginxWith(folder, $$"""server { listen 127.0.0.1:{{port}}; location {{prefix}}/ { {{directives}} } }""");
         var nginx = new Nginx(start, folder, new Uri($"http://127.0.0.1:{port}"));
         await nginx.ComesUp(nginx.ListensAsync);

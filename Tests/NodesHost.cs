@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 
 namespace AiChat.Tests;
 
@@ -67,9 +65,7 @@ internal sealed class NodesHost(ChildProcessHost first, ChildProcessHost second,
         var reached = new Dictionary<string, string>(variables);
         if (reached["PORT"] == "0")
         {
-            using var listener = new TcpListener(IPAddress.Loopback, 0);
-            listener.Start();
-            reached["PORT"] = ((IPEndPoint)listener.LocalEndpoint).Port.ToString(CultureInfo.InvariantCulture);
+            reached["PORT"] = TestPorts.Free().ToString(CultureInfo.InvariantCulture);
         }
 
         reached.TryAdd("NODE_URL", $"http://127.0.0.1:{reached["PORT"]}");

@@ -68,7 +68,7 @@ internal sealed class OwnPostgres : IDisposable
     /// <param name="settings">Options of the program, such as <c>-c max_connections=12</c>.</param>
     public void Start(string settings = "")
     {
-        Port = PostgresServer.FreePort();
+        Port = TestPorts.Free();
         var options = $"-p {Port} -h 127.0.0.1 -c unix_socket_directories= -c fsync=on {settings}";
         PostgresServer.CallServer(
             "pg_ctl", "start", "--wait", "--pgdata", _data, "--log", Path.Combine(Folder, "log"), "--options", options);

@@ -17,7 +17,7 @@ internal static class PgBouncer
         var folder = Directory.CreateTempSubdirectory("aichat-pgbouncer-").FullName;
         var login = server.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString).ToArray();
         var password = login.Length > 1 ? $" password={login[1]}" : "";
-        var port = PostgresServer.FreePort();
+        var port = TestPorts.Free();
         File.WriteAllText(Path.Combine(folder, "pgbouncer.ini"), string.Create(CultureInfo.InvariantCulture, $"""
             [databases]
             * = host={server.Host} port={(server.Port > 0 ? server.Port : 5432)} user={login[0]}{password}

@@ -1,8 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using AiChat.Data.Postgres;
 using Npgsql;
 
@@ -127,7 +125,7 @@ internal static class PostgresServer
         CallServer("initdb", "--pgdata", data, "--encoding=UTF8", "--locale=C.UTF-8", "--auth=trust", "--username=postgres", "--no-sync");
         for (var attempt = 1; ; attempt++)
         {
-            var port = FreePort();
+            var port = TestPorts.Free();
             try
             {
                 var options = $"-p {port} -h 127.0.0.1 -c unix_socket_directories= -c max_connections=900";
@@ -140,13 +138,6 @@ internal static class PostgresServer
                 // Another test may have taken the port meanwhile.
             }
         }
-    }
-
-    internal static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     /// <summary>

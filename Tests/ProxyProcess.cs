@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
 
 namespace AiChat.Tests;
 
@@ -26,13 +25,6 @@ internal abstract class ProxyProcess(ProcessStartInfo start, DirectoryInfo folde
         await _process.WaitForExitAsync();
         _process.Dispose();
         folder.Delete(recursive: true);
-    }
-
-    protected static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     /// <summary>nginx in the foreground, with all that it writes in the folder.</summary>

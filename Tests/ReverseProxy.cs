@@ -23,7 +23,7 @@ internal sealed class ReverseProxy(ProcessStartInfo start, DirectoryInfo folder,
             .Replace("127.0.0.1:8001", server.Authority).Replace("10.0.0.5:8001", server.Authority)
             .Replace("10.0.0.6:8001", (second ?? server).Authority);
         text = old ? text.Replace("proxy_http_version 1.1;", "proxy_http_version 1.0;") : text;
-        var port = FreePort();
+        var port = TestPorts.Free();
         var start = file switch
         {
             "Caddyfile" => Caddy(folder.FullName, text.Replace("chat.example.org", $"localhost:{port}")),

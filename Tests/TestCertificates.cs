@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -48,16 +47,5 @@ internal static class TestCertificates
 
         request.CertificateExtensions.Add(names.Build());
         return request;
-    }
-}
-
-internal static class TestPorts
-{
-    /// <summary>A port of this machine on which nobody listens now.</summary>
-    public static int Free()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -31,10 +31,7 @@ public sealed class AnswerSettingsTests
         // The first piece is not delayed.
         await using var stream = await admin.Ask(session, "Count");
         var transcript = new Transcript();
-        while (transcript.Content.Length == 0)
-        {
-            transcript.Take((await stream.NextAsync())!);
-        }
+        await transcript.ReadFirst(stream);
 
         more.SetResult();
         await Eventually.Holds(async () => (await admin.Messages(session))[^1].Text("status") == "done");

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
 
 namespace AiChat.Tests.Api;
 
@@ -15,15 +14,15 @@ public sealed class FolderWaitTests
         await using var old = await TestServer.StartAsync();
         var admin = await old.RegisterAdminAsync();
         var session = (await (await admin.PostJson("/api/sessions", new { })).Json(HttpStatusCode.Created)).GetProperty("id").GetInt64();
-        var port = FreePort();
+        var port = TestPorts.Free();
         var starting = Start(old, port);
         using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromSeconds(10) };
-        await Eventually.Holds(async () => await Status(client, "/api/health") == HttpStatusCode.OK);
+        await Eventually.Holds(async () => await client.Status("/api/health") == HttpStatusCode.OK);
 
         var ready = await (await client.GetAsync("/api/settings/health")).Content.ReadAsStringAsync();
         Assert.Equal("""{"status":"starting","step":"waiting_for_folder"}""", ready);
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, await Status(client, "/api/settings/health"));
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, await Status(client, $"/api/sessions/{session}"));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await client.Status("/api/settings/health"));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await client.Status($"/api/sessions/{session}"));
         using var browser = new HttpRequestMessage(HttpMethod.Get, "/") { Headers = { { "Accept", "text/html" } } };
         var page = await client.SendAsync(browser);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, page.StatusCode);
@@ -35,7 +34,7 @@ public sealed class FolderWaitTests
         var ended = Stopwatch.GetTimestamp();
         await using var next = await starting;
         Assert.InRange(Stopwatch.GetElapsedTime(ended), TimeSpan.Zero, TimeSpan.FromSeconds(1));
-        Assert.Equal(HttpStatusCode.OK, await Status(client, "/api/settings/health"));
+        Assert.Equal(HttpStatusCode.OK, await client.Status("/api/settings/health"));
         var again = next.Client();
         var login = new { username = "admin", password = TestServer.Password };
         await (await again.PostJson("/api/auth/login", login)).Expect(HttpStatusCode.OK);
@@ -51,14 +50,14 @@ public sealed class FolderWaitTests
         var file = Path.Combine(folder.FullName, "tls.pem");
         await File.WriteAllTextAsync(file, certificate + "\n" + key);
         await using var old = await TestServer.StartAsync();
-        var port = FreePort();
+        var port = TestPorts.Free();
         var options = Options(port, 30);
         var variables = new Dictionary<string, string>(options.Variables) { ["TLS_CERT_FILE"] = file };
         var starting = TestServer.StartAsync(options with { DataDir = old.DataDir, Variables = variables });
         using var handler = new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, _, _, _) => true };
         using var client = new HttpClient(handler) { BaseAddress = new Uri($"https://localhost:{port}") };
-        await Eventually.Holds(async () => await Status(client, "/api/health") == HttpStatusCode.OK);
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, await Status(client, "/api/settings/health"));
+        await Eventually.Holds(async () => await client.Status("/api/health") == HttpStatusCode.OK);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await client.Status("/api/settings/health"));
         foreach (var (arguments, code) in new[] { (new[] { "healthcheck", "--alive" }, 0), (["healthcheck"], 1) })
         {
             (await Executable.RunAsync(old.DataDir, [("PORT", $"{port}"), ("TLS_CERT_FILE", file)], arguments)).Expect(code);
@@ -66,7 +65,7 @@ public sealed class FolderWaitTests
 
         await old.StopAsync();
         await using var next = await starting;
-        Assert.Equal(HttpStatusCode.OK, await Status(client, "/api/settings/health"));
+        Assert.Equal(HttpStatusCode.OK, await client.Status("/api/settings/health"));
         folder.Delete(recursive: true);
     }
 
@@ -74,7 +73,7 @@ public sealed class FolderWaitTests
     [NativeFact]
     public async Task On_the_same_port_the_new_process_takes_over_too()
     {
-        var port = FreePort();
+        var port = TestPorts.Free();
         await using var old = await TestServer.StartAsync(Options(port));
         var starting = Start(old, port);
         await old.Client().GetJson("/api/health");
@@ -87,10 +86,10 @@ public sealed class FolderWaitTests
     public async Task No_connection_is_refused_between_waiting_and_serving()
     {
         await using var old = await TestServer.StartAsync();
-        var port = FreePort();
+        var port = TestPorts.Free();
         var starting = Start(old, port);
         using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromSeconds(10) };
-        await Eventually.Holds(async () => await Status(client, "/api/health") == HttpStatusCode.OK);
+        await Eventually.Holds(async () => await client.Status("/api/health") == HttpStatusCode.OK);
 
         using var done = new CancellationTokenSource();
         var asking = Task.Run(async () =>
@@ -132,23 +131,4 @@ public sealed class FolderWaitTests
     {
         Variables = new Dictionary<string, string> { ["PORT"] = $"{port}", ["AICHAT_WAIT_FOR_FOLDER"] = $"{seconds}" },
     };
-
-    private static async Task<HttpStatusCode?> Status(HttpClient client, string path)
-    {
-        try
-        {
-            return (await client.GetAsync(path)).StatusCode;
-        }
-        catch (HttpRequestException)
-        {
-            return null;
-        }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 }

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Sockets;
 using System.Text.Json;
 using AiChat.Data.Sqlite;
 using AiChat.Tests.Data;
@@ -17,7 +16,7 @@ namespace AiChat.Tests.Api;
 public sealed class LongStartTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("aichat-long-start-");
-    private readonly int _port = FreePort();
+    private readonly int _port = TestPorts.Free();
 
     private string Database => Path.Combine(_folder.FullName, "app.db");
 
@@ -38,7 +37,7 @@ public sealed class LongStartTests : IDisposable
                 ["WATCHDOG_USEC"] = "300000",
             },
         });
-        await Eventually.Holds(async () => await Status(client, "/api/health") == HttpStatusCode.OK
+        await Eventually.Holds(async () => await client.Status("/api/health") == HttpStatusCode.OK
             && (await Body(client, "/api/settings/health")).Contains("migrating_database", StringComparison.Ordinal));
 
         var ready = await client.GetAsync("/api/settings/health");
@@ -57,7 +56,7 @@ public sealed class LongStartTests : IDisposable
 
         await held.DisposeAsync();
         await using var server = await starting;
-        Assert.Equal(HttpStatusCode.OK, await Status(client, "/api/settings/health"));
+        Assert.Equal(HttpStatusCode.OK, await client.Status("/api/settings/health"));
         Assert.Contains("was brought from schema 3 to ", server.Output);
         Assert.Contains("Starting for 1 s: ", server.Output);
         Assert.Equal("3004", OldRows.Text(Database, "select count(*) from messages"));
@@ -73,7 +72,7 @@ public sealed class LongStartTests : IDisposable
         using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_port}") };
         using var held = Hold();
         using var process = Executable.Start(null, _folder.FullName, [("PORT", $"{_port}")]);
-        await Eventually.Holds(async () => await Status(client, "/api/health") == HttpStatusCode.OK);
+        await Eventually.Holds(async () => await client.Status("/api/health") == HttpStatusCode.OK);
 
         using var kill = Process.Start("kill", [$"-{signal}", $"{process.Id}"]);
         await kill.WaitForExitAsync();
@@ -155,7 +154,7 @@ public sealed class LongStartTests : IDisposable
 
         using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_port}") };
         using var process = Executable.Start(null, _folder.FullName, [("PORT", $"{_port}")], "serve", "--keep-file");
-        await Eventually.Holds(async () => await Status(client, "/api/settings/health") == HttpStatusCode.OK);
+        await Eventually.Holds(async () => await client.Status("/api/settings/health") == HttpStatusCode.OK);
         process.Kill();
         await process.WaitForExitAsync();
         Assert.Equal("0", OldRows.Text(Database, "select count(*) from sessions"));
@@ -194,23 +193,4 @@ public sealed class LongStartTests : IDisposable
 
     private static async Task<string> Body(HttpClient client, string path) =>
         await (await client.GetAsync(path)).Content.ReadAsStringAsync();
-
-    private static async Task<HttpStatusCode?> Status(HttpClient client, string path)
-    {
-        try
-        {
-            return (await client.GetAsync(path)).StatusCode;
-        }
-        catch (HttpRequestException)
-        {
-            return null;
-        }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 }

@@ -120,10 +120,7 @@ public sealed class TlsTests : IDisposable
     {
         var (certificate, key, _) = _certificates.Issue();
         Write(key + "\n" + certificate, null); // both in one file
-        using var free = new TcpListener(IPAddress.Loopback, 0);
-        free.Start();
-        var port = ((IPEndPoint)free.LocalEndpoint).Port;
-        free.Stop();
+        var port = TestPorts.Free();
         await using var server = await TestServer.StartAsync(Options(("TLS_REDIRECT_PORT", $"{port}"), ("TLS_KEY_FILE", "")));
         using var plain = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false });
         foreach (var method in new[] { HttpMethod.Get, HttpMethod.Post })

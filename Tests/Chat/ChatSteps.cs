@@ -69,6 +69,35 @@ internal static class ChatSteps
         await OpenAiScript.Finish(exchange, pieces);
     });
 
+    /// <summary>Reads the text of an answer of <see cref="SteppedProvider"/> to its end.</summary>
+    public static async Task<string> ReadSteps(this SseStream stream, SemaphoreSlim seen)
+    {
+        var text = "";
+        await foreach (var e in stream.Events())
+        {
+            if (e.Event == "delta")
+            {
+                text += e.Json.Text("text");
+                seen.Release();
+            }
+        }
+
+        return text;
+    }
+
+    /// <summary>A provider that says "one ", "two " and "three", each when a piece is released.</summary>
+    public static FakeUpstream ReleasedProvider(SemaphoreSlim pieces) => Provider(async exchange =>
+    {
+        await exchange.StartSse();
+        foreach (var piece in new[] { "one ", "two ", "three" })
+        {
+            await pieces.WaitAsync();
+            await OpenAiScript.Piece(exchange, piece);
+        }
+
+        await OpenAiScript.Finish(exchange, 3);
+    });
+
     /// <summary>A provider that says "half" and then nothing until the server hangs up.</summary>
     public static FakeUpstream HangingProvider() => Provider(async exchange =>
     {
@@ -127,11 +156,8 @@ internal static class ChatSteps
 internal sealed class Transcript
 {
     private readonly StringBuilder _content = new();
-    private readonly StringBuilder _reasoning = new();
 
     public string Content => _content.ToString();
-
-    public string Reasoning => _reasoning.ToString();
 
     public string? LastId { get; private set; }
 
@@ -153,18 +179,23 @@ internal sealed class Transcript
         {
             case "start":
                 _content.Clear();
-                _reasoning.Clear();
                 Start = next;
                 break;
             case "delta":
                 _content.Append(next.Json.Text("text"));
                 break;
-            case "reasoning" when next.Json.TryGetProperty("text", out var text):
-                _reasoning.Append(text.GetString());
-                break;
             case "done":
                 Done = next;
                 break;
+        }
+    }
+
+    /// <summary>Reads until there is text.</summary>
+    public async Task ReadFirst(SseStream stream)
+    {
+        while (_content.Length == 0)
+        {
+            Take((await stream.NextAsync())!);
         }
     }
 

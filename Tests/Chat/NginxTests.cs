@@ -25,30 +25,12 @@ public sealed class NginxTests
         await using var stream = await client.PostStream(
             "/chat/api/chat/stream", new { sessionId = session, content = "go", clientMessageId = ChatSteps.NewId() });
         Assert.Equal("start", (await stream.NextAsync())!.Event);
-        var reading = Read();
-        while (stream.Heartbeats < 8)
-        {
-            Assert.False(reading.IsCompleted, "The silence was cut.");
-            await Task.Delay(20);
-        }
+        var reading = stream.ReadSteps(seen);
+        await Eventually.Holds(() => reading.IsCompleted || stream.Heartbeats >= 8);
+        Assert.False(reading.IsCompleted, "The silence was cut.");
 
         silence.SetResult();
         Assert.Equal("0 1 2 3 4 5 6 7 8 9 ", await reading);
-
-        async Task<string> Read()
-        {
-            var text = "";
-            await foreach (var e in stream.Events())
-            {
-                if (e.Event == "delta")
-                {
-                    text += e.Json.Text("text");
-                    seen.Release();
-                }
-            }
-
-            return text;
-        }
     }
 
     [Fact]
@@ -75,11 +57,8 @@ public sealed class NginxTests
         await stream.ReadUntilAsync(frame => frame.Data.Contains("first", StringComparison.Ordinal));
         seen.SetResult();
         var rest = stream.ReadAllAsync();
-        while (stream.Heartbeats < 8)
-        {
-            Assert.False(rest.IsCompleted, "The silence was cut.");
-            await Task.Delay(20);
-        }
+        await Eventually.Holds(() => rest.IsCompleted || stream.Heartbeats >= 8);
+        Assert.False(rest.IsCompleted, "The silence was cut.");
 
         silence.SetResult();
         Assert.Equal("[DONE]", (await rest)[^1].Data);

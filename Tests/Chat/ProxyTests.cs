@@ -142,7 +142,7 @@ public sealed class ProxyTests
         await using var stream = await browser.PostStream(
             $"{path}/api/chat/stream", new { sessionId = session.Id(), content = "go", clientMessageId = ChatSteps.NewId() });
         Assert.Equal("start", (await stream.NextAsync())!.Event);
-        var reading = Read();
+        var reading = stream.ReadSteps(seen);
         await Eventually.Holds(() => stream.Heartbeats > ReverseProxy.Patience + 1 || reading.IsCompleted);
         Assert.False(reading.IsCompleted, "The silence was cut.");
         silence.SetResult();
@@ -158,20 +158,5 @@ public sealed class ProxyTests
         var export = await browser.GetAsync($"{path}/api/sessions/{session.Id()}/export?format=md");
         Assert.Equal("attachment", export.Content.Headers.ContentDisposition?.DispositionType);
         Assert.Contains("0 1 2 3 4", Encoding.UTF8.GetString(await export.Content.ReadAsByteArrayAsync()));
-
-        async Task<string> Read()
-        {
-            var text = "";
-            await foreach (var e in stream.Events())
-            {
-                if (e.Event == "delta")
-                {
-                    text += e.Json.Text("text");
-                    seen.Release();
-                }
-            }
-
-            return text;
-        }
     }
 }

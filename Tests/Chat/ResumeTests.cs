@@ -61,17 +61,7 @@ public sealed class ResumeTests
     public async Task A_page_that_loads_in_the_middle_goes_on_from_its_snapshot()
     {
         using var pieces = new SemaphoreSlim(1);
-        await using var upstream = ChatSteps.Provider(async exchange =>
-        {
-            await exchange.StartSse();
-            foreach (var piece in new[] { "one ", "two ", "three" })
-            {
-                await pieces.WaitAsync();
-                await OpenAiScript.Piece(exchange, piece);
-            }
-
-            await OpenAiScript.Finish(exchange, 3);
-        });
+        await using var upstream = ChatSteps.ReleasedProvider(pieces);
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var session = await admin.NewSession(await admin.Connect(upstream));

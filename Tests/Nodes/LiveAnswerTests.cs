@@ -100,17 +100,7 @@ public sealed class LiveAnswerTests
     public async Task A_page_that_loads_in_the_middle_elsewhere_goes_on_from_its_snapshot()
     {
         using var pieces = new SemaphoreSlim(1);
-        await using var upstream = ChatSteps.Provider(async exchange =>
-        {
-            await exchange.StartSse();
-            foreach (var piece in new[] { "one ", "two ", "three" })
-            {
-                await pieces.WaitAsync();
-                await OpenAiScript.Piece(exchange, piece);
-            }
-
-            await OpenAiScript.Finish(exchange, 3);
-        });
+        await using var upstream = ChatSteps.ReleasedProvider(pieces);
         await using var nodes = await NodeGroup.Two();
         var admin = await nodes.Admin();
         var session = await admin.Http.NewSession(await admin.Http.Connect(upstream));

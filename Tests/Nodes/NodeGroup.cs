@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Nodes;
@@ -58,7 +57,7 @@ internal sealed class NodeGroup : IAsyncDisposable
 
     private TestServerOptions Options(string? binary, bool reached, string? masterKey, Dictionary<string, string> more)
     {
-        var port = FreePort();
+        var port = TestPorts.Free();
         var variables = new Dictionary<string, string>(more) { ["PORT"] = $"{port}" };
         variables.TryAdd("DATABASE_URL", Database);
         variables.TryAdd("CHAT_IMAGE_DIR", _images);
@@ -127,13 +126,6 @@ internal sealed class NodeGroup : IAsyncDisposable
         }
 
         Directory.Delete(_images, recursive: true);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }
 

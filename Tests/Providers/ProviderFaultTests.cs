@@ -15,10 +15,7 @@ public sealed class ProviderFaultTests
     [Fact]
     public async Task Closed_port_is_unreachable()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var url = $"http://{listener.LocalEndpoint}/v1";
-        listener.Stop();
+        var url = $"http://127.0.0.1:{TestPorts.Free()}/v1";
 
         Assert.Equal(ProviderFailure.Unreachable, (await FailAsync(url)).Failure);
     }

@@ -51,10 +51,7 @@ public sealed class ClockTests
         var session = await admin.NewSession(await admin.Connect(upstream));
         await using var stream = await admin.Ask(session, "go");
         var seen = new Transcript();
-        while (seen.Content.Length == 0)
-        {
-            seen.Take((await stream.NextAsync())!);
-        }
+        await seen.ReadFirst(stream);
 
         machine.SetClock(days * Day);
         release.SetResult();

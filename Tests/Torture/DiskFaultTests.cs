@@ -22,10 +22,7 @@ public sealed class DiskFaultTests
         var session = await admin.NewSession(await admin.Connect(upstream));
         await using var stream = await admin.Ask(session, "go");
         var seen = new Transcript();
-        while (seen.Content.Length == 0)
-        {
-            seen.Take((await stream.NextAsync())!);
-        }
+        await seen.ReadFirst(stream);
 
         machine.Break(Fault.FullDisk());
         await (await admin.PostJson("/api/sessions", new { title = "new" }))
@@ -163,7 +160,7 @@ public sealed class DiskFaultTests
     public async Task Where_nothing_can_be_said_it_serves_all_the_same(string redirection)
     {
         using var machine = new Machine();
-        var port = FreePort();
+        var port = TestPorts.Free();
         var start = new ProcessStartInfo("sh", ["-c", $"\"$0\" {redirection}", TestServer.Binary!]);
         start.Environment.Clear();
         (string, string)[] variables = [("PORT", $"{port}"), ("HOST", "127.0.0.1"), ("DATA_DIR", machine.Data), ("PATH", "/usr/bin:/bin")];
@@ -206,11 +203,4 @@ public sealed class DiskFaultTests
     private static List<string> Contents(string folder) =>
         [.. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
             .Select(file => $"{file} {Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(file)))}")];
-
-    private static int FreePort()
-    {
-        using var listener = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 }
