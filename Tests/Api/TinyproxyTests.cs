@@ -144,12 +144,11 @@ public sealed class TinyproxyTests
     {
         var process = Process.Start(start)!;
         var proxy = new Tinyproxy(process, file, port);
-        while (!await proxy.ListensAsync())
+        await Eventually.Holds(async () =>
         {
             Assert.False(process.HasExited, $"{start.FileName} did not start.");
-            await Task.Delay(20);
-        }
-
+            return await proxy.ListensAsync();
+        });
         return proxy;
     }
 

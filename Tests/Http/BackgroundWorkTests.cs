@@ -225,11 +225,10 @@ public sealed class BackgroundWorkTests
         await Task.WhenAll(crowd.Select(client => client.GetAsync("/api/health")));
 
         await LimitFiles(server, "8:4096");
-        var answers = await Task.WhenAll(
+        await Task.WhenAll(
             Enumerable.Range(0, 12).Select(_ => Task.WhenAny(admin.DeleteAsync("/api/sessions/1"), Task.Delay(3_000))));
         await LimitFiles(server, "4096:4096");
 
-        Assert.NotEmpty(answers);
         await Eventually.Holds(async () => (await admin.GetAsync("/api/auth/me")).StatusCode == HttpStatusCode.OK);
         await (await admin.PostJson("/api/sessions", new { })).Expect(HttpStatusCode.Created);
         await server.StopAsync();
