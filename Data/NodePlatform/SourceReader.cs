@@ -65,16 +65,12 @@ internal sealed class SourceReader : IDisposable
                 or user_id is null and guest is null) as lost_chats,
             (select count(*) from messages) as messages,
             (select count(*) from messages where session_id is null or session_id not in (select id from chats)) as lost_messages,
-            (select count(*) from attachments) as attachments,
-            (select count(*) from usage) as usage,
-            (select count(*) from connections) as connections,
-            (select count(*) from settings) as settings,
             (select count(*) from traces) as traces
         """);
 
     /// <summary>By id, which is the order in which they registered.</summary>
     public List<SourceUser> Users() => Clean.Query<SourceUser>("""
-        select u.id, u.username, u.hash, u.role, u.status, u.created, u.approved, u.reason, u.model, u.raw_model, u.connection_id, u.avatar,
+        select u.id, u.username, u.hash, u.role, u.status, u.created, u.approved, u.reason, u.model, u.avatar,
             (select max(q.daily_limit) from quotas q
                 where upper(q.scope) = 'USER' and (q.user_id = u.id or q.identifier = 'user:' || u.id)) as daily_limit
         from users u
@@ -105,7 +101,7 @@ internal sealed class SourceReader : IDisposable
         for (var after = long.MinValue; ;)
         {
             var page = Clean.Query<SourceChat>("""
-                select id, user_id, guest, connection_id, model, title, created, reasoning, effort, think, prompt, pinned
+                select id, guest, connection_id, model, title, created, reasoning, effort, think, prompt, pinned
                 from chats
                 where id > @after
                     and (@kind = 0 and user_id = @userId or @kind = 1 and user_id is null and guest is not null)
@@ -126,8 +122,9 @@ internal sealed class SourceReader : IDisposable
         }
     }
 
-    /// <summary>The messages of a chat in the order in which the platform shows them.</summary>
-    /// <summary>With texts up to <see cref="MaxText"/> letters.</summary>
+    /// <summary>
+    /// The messages of a chat in the order in which the platform shows them, with texts up to <see cref="MaxText"/> letters.
+    /// </summary>
     public List<SourceMessage> Messages(long chatId) => Clean.Query<SourceMessage>("""
         select m.id, m.parent_id, m.role, substr(m.content, 1, @MaxText) as content, substr(m.reasoning, 1, @MaxText) as reasoning,
             m.reasoning_seconds, case when length(m.tools) <= @MaxText then m.tools end as tools, m.created, m.updated, m.status,
@@ -151,7 +148,7 @@ internal sealed class SourceReader : IDisposable
     /// <summary>A page of usage, by ascending id; that of chats without an account is not among it.</summary>
     public List<SourceUsage> Usage(long after) => Clean.Query<SourceUsage>("""
         select u.id, u.session_id as chat_id, c.created as chat_created, c.user_id, u.message_id, m.created as message_created, u.model,
-            u.provider, u.prompt, u.completion, u.total, u.created
+            u.provider, u.prompt, u.completion, u.created
         from usage u
         join chats c on c.id = u.session_id and c.user_id is not null
         left join messages m on m.session_id = u.session_id and m.id = u.message_id
@@ -173,7 +170,7 @@ internal sealed class SourceReader : IDisposable
 
     /// <summary>Events that stand in the database; the platform writes them into files instead.</summary>
     public List<SourceTraceEvent> TraceEvents(long traceId, int limit) => Clean.Query<SourceTraceEvent>("""
-        select seq, type, at, payload
+        select type, at, payload
         from trace_events
         where trace_id = @traceId and seq is not null
         order by seq

@@ -18,12 +18,8 @@ internal sealed class SourceUser
 
     public string? Reason { get; init; }
 
-    /// <summary>The preferred model: its id with the prefix, and without.</summary>
+    /// <summary>The preferred model: its id with the prefix.</summary>
     public string? Model { get; init; }
-
-    public string? RawModel { get; init; }
-
-    public long? ConnectionId { get; init; }
 
     public string? Avatar { get; init; }
 
@@ -34,8 +30,6 @@ internal sealed class SourceUser
 internal sealed class SourceChat
 {
     public long Id { get; init; }
-
-    public long? UserId { get; init; }
 
     public string? Guest { get; init; }
 
@@ -130,8 +124,6 @@ internal sealed class SourceUsage
 
     public long? Completion { get; init; }
 
-    public long? Total { get; init; }
-
     public long? Created { get; init; }
 }
 
@@ -217,8 +209,6 @@ internal sealed class SourceTrace
 
 internal sealed class SourceTraceEvent
 {
-    public long Seq { get; init; }
-
     public string? Type { get; init; }
 
     public long? At { get; init; }
@@ -242,14 +232,6 @@ internal sealed class SourceCounts
 
     /// <summary>Messages whose chat is not there.</summary>
     public long LostMessages { get; init; }
-
-    public long Attachments { get; init; }
-
-    public long Usage { get; init; }
-
-    public long Connections { get; init; }
-
-    public long Settings { get; init; }
 
     public long Traces { get; init; }
 }

@@ -17,11 +17,10 @@ internal static class SourceTables
         new(
             "users", "users", Column("id", Number), Column("username", Text), Column("hash", Text, "hashedPassword", "password"),
             Column("role", Text), Column("status", Text), Column("created", Time, "createdAt"), Column("approved", Time, "approvedAt"),
-            Column("approved_by", Number, "approvedById"), Column("reason", Text, "rejectionReason"),
-            Column("model", Text, "preferredModelId"), Column("raw_model", Text, "preferredModelRawId"),
-            Column("connection_id", Number, "preferredConnectionId"), Column("avatar", Text, "avatar_path", "avatarPath"))
+            Column("reason", Text, "rejectionReason"), Column("model", Text, "preferredModelId"),
+            Column("avatar", Text, "avatar_path", "avatarPath"))
         {
-            Ignored = ["rejectedAt", "rejectedById"],
+            Ignored = ["approvedById", "preferredConnectionId", "preferredModelRawId", "rejectedAt", "rejectedById"],
         },
         new(
             "chat_sessions", "chats", Column("id", Number), Column("user_id", Number, "userId"), Column("guest", Text, "anonymousKey"),
@@ -53,28 +52,26 @@ internal static class SourceTables
             "usage_metrics", "usage", Column("id", Number), Column("session_id", Number, "sessionId"),
             Column("message_id", Number, "messageId"), Column("model", Text), Column("provider", Text),
             Column("prompt", Number, "promptTokens"), Column("completion", Number, "completionTokens"),
-            Column("total", Number, "totalTokens"), Column("created", Time, "createdAt"))
+            Column("created", Time, "createdAt"))
         {
-            Ignored = ["contextLimit"],
+            Ignored = ["contextLimit", "totalTokens"],
             Index = "create index usage_by_message on usage (message_id); create index usage_by_id on usage (id);",
         },
         new("system_settings", "settings", Column("key", Text), Column("value", Text)),
         new(
             "usage_quota", "quotas", Column("scope", Text), Column("identifier", Text), Column("user_id", Number, "userId"),
-            Column("daily_limit", Number, "dailyLimit", "customDailyLimit"), Column("used", Number, "usedCount"),
-            Column("reset", Time, "lastResetAt"))
+            Column("daily_limit", Number, "dailyLimit", "customDailyLimit"))
         {
-            Ignored = ["id", "createdAt", "updatedAt"],
+            Ignored = ["id", "createdAt", "lastResetAt", "updatedAt", "usedCount"],
         },
         new(
             "connections", "connections", Column("id", Number), Column("provider", Text), Column("base_url", Text, "baseUrl"),
             Column("enabled", Flag, "enable"), Column("auth_type", Text, "authType"), Column("api_key", Text, "apiKey"),
             Column("headers", Text, "headersJson"), Column("azure_version", Text, "azureApiVersion"), Column("prefix", Text, "prefixId"),
             Column("tags", Text, "tagsJson"), Column("model_ids", Text, "modelIdsJson"),
-            Column("capabilities", Text, "defaultCapabilitiesJson"), Column("type", Text, "connectionType"),
-            Column("created", Time, "createdAt"))
+            Column("capabilities", Text, "defaultCapabilitiesJson"), Column("created", Time, "createdAt"))
         {
-            Ignored = ["ownerUserId", "updatedAt"],
+            Ignored = ["connectionType", "ownerUserId", "updatedAt"],
         },
         new(
             "model_catalog", "models", Column("id", Number), Column("connection_id", Number, "connectionId"),

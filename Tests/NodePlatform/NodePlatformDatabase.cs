@@ -34,7 +34,6 @@ internal sealed class NodePlatformDatabase : IDisposable
     public NodePlatformDatabase(string folder, bool migrated = false, bool pictures = true)
     {
         _migrated = migrated;
-        Folder = folder;
         Path = System.IO.Path.Combine(folder, "data", "app.db");
         Images = System.IO.Path.Combine(folder, "storage", "chat-images");
         Directory.CreateDirectory(System.IO.Path.GetDirectoryName(Path)!);
@@ -46,8 +45,6 @@ internal sealed class NodePlatformDatabase : IDisposable
             Execute(Schema(pictures && !migrated));
         }
     }
-
-    public string Folder { get; }
 
     public string Path { get; }
 
