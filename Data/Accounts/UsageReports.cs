@@ -26,7 +26,7 @@ internal sealed class UsageReports(Db db)
     /// <summary>The last call of a chat that returned something, if there was one.</summary>
     public Task<LastCallRow?> LastOfSession(long userId, long sessionId) => db.Read(connection =>
         connection.QueryFirstOrDefault<LastCallRow>("""
-            select message_id, connection_id, model, prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, cost_nanos, source
+            select message_id, model, prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, cost_nanos, source
             from usage_entries
             where session_id = @sessionId and user_id = @userId and (status <> 'failed' or prompt_tokens + completion_tokens > 0)
             order by created_at desc, id desc
@@ -153,8 +153,6 @@ internal sealed class UsageSums
 internal sealed class LastCallRow
 {
     public long? MessageId { get; init; }
-
-    public long? ConnectionId { get; init; }
 
     public string Model { get; init; } = "";
 

@@ -15,8 +15,6 @@ internal sealed class UserRow
 
     public string? StatusReason { get; init; }
 
-    public long Epoch { get; init; }
-
     /// <summary>Messages a day; null is the server's default.</summary>
     public long? DailyLimit { get; init; }
 
@@ -44,8 +42,6 @@ internal sealed record UserCredentialRow
 {
     public long Id { get; init; }
 
-    public string Role { get; init; } = "";
-
     public string Status { get; init; } = "";
 
     public string? StatusReason { get; init; }
@@ -53,8 +49,6 @@ internal sealed record UserCredentialRow
     public string? PasswordHash { get; init; }
 
     public string? OneTimeCodeHash { get; init; }
-
-    public long? OneTimeCodeExpiresAt { get; init; }
 }
 
 /// <summary>

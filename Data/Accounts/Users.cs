@@ -16,7 +16,7 @@ internal sealed class Users(Db db, AuthCache authCache)
     private const int MaxPending = 200;
 
     public const string Columns = """
-        id, username, role, status, status_reason, epoch, daily_limit, unlimited, daily_token_budget, monthly_token_budget,
+        id, username, role, status, status_reason, daily_limit, unlimited, daily_token_budget, monthly_token_budget,
         daily_nanos_budget, monthly_nanos_budget, avatar_file, password_hash is not null as has_password, created_at
         """;
 
@@ -37,7 +37,7 @@ internal sealed class Users(Db db, AuthCache authCache)
     {
         var key = KeyOf(username);
         return db.Read<UserCredentialRow?>(connection => connection.QuerySingleOrDefault<UserCredentialRow>("""
-            select id, role, status, status_reason, password_hash, one_time_code_hash, one_time_code_expires_at
+            select id, status, status_reason, password_hash, one_time_code_hash
             from users
             where username_key = @key
             """, new { key }));
@@ -45,7 +45,7 @@ internal sealed class Users(Db db, AuthCache authCache)
 
     public Task<UserCredentialRow?> FindCredential(long id) => db.Read<UserCredentialRow?>(connection =>
         connection.QuerySingleOrDefault<UserCredentialRow>("""
-            select id, role, status, status_reason, password_hash, one_time_code_hash, one_time_code_expires_at
+            select id, status, status_reason, password_hash, one_time_code_hash
             from users
             where id = @id
             """, new { id }));

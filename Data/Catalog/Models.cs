@@ -18,7 +18,7 @@ internal sealed class Models(Db db)
 
     public Task<List<ModelOverrideRow>> ListOverrides() => db.Read(connection => connection.Query<ModelOverrideRow>("""
         select connection_id, model, name, hidden, tags, capabilities, context_limit, max_output_tokens, price, allowed_users,
-            position, is_default, updated_at
+            position, is_default
         from model_overrides
         order by connection_id, model
         limit 200000
@@ -250,8 +250,6 @@ internal sealed record ModelOverrideRow
     public int? Position { get; init; }
 
     public bool IsDefault { get; init; }
-
-    public long UpdatedAt { get; init; }
 
     public bool SaysMoreThanPlace => Differences(new ModelOverrideRow { Position = Position }).Count > 0;
 

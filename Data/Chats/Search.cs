@@ -108,11 +108,11 @@ internal sealed class Search(Db db)
         connection.QuerySingle<TextRow>("select id, session_id, role, content from messages where id = @id", new { id });
 
     private static MessageMatch Match(TextRow row, IReadOnlyList<TextPattern> terms) =>
-        new(row.Id, row.SessionId, row.Role, Snippet.From(row.Content, terms));
+        new(row.Id, row.Role, Snippet.From(row.Content, terms));
 }
 
 /// <summary>A chat that was found and its messages that hold all terms; none when only the title does.</summary>
 internal sealed record FoundSession(SessionRow Session, IReadOnlyList<MessageMatch> Matches);
 
 /// <summary>A message that holds the phrase.</summary>
-internal sealed record MessageMatch(long MessageId, long SessionId, string Role, Snippet Snippet);
+internal sealed record MessageMatch(long MessageId, string Role, Snippet Snippet);
