@@ -51,11 +51,11 @@ internal sealed record RestoredKey(string State, int Unreadable, IReadOnlyList<s
                 : []);
         }
 
-        return Without(restore, folder, isEmpty: current is null);
+        return Without(restore, isEmpty: current is null);
     }
 
     /// <summary>The start would refuse a key that is not the database's; so it gets a new one, and the old secrets stay closed.</summary>
-    private static RestoredKey Without(Restore restore, DataFolder folder, bool isEmpty)
+    private static RestoredKey Without(Restore restore, bool isEmpty)
     {
         var count = DetachedDatabase.Read(restore.PreparedDatabase, SealedTexts.Count) - 1;
         DetachedDatabase.Write(restore.PreparedDatabase, KeyCheck.Forget);

@@ -34,25 +34,6 @@ internal static class CompatBody
 
     private const int FirstBuffer = 16 * 1024;
 
-    /// <summary>Adds a message of one of the roles that both APIs of OpenAI have. System messages are joined into one prompt.</summary>
-    public static void AddMessage(string role, string text, List<ChatImage> images, StringBuilder system, List<ChatTurn> turns)
-    {
-        switch (role)
-        {
-            case "system" or "developer":
-                system.Append(system.Length == 0 ? "" : "\n\n").Append(text);
-                break;
-            case "user":
-                turns.Add(new ChatTurn(ChatRole.User, text) { Images = images });
-                break;
-            case "assistant":
-                turns.Add(new ChatTurn(ChatRole.Assistant, text));
-                break;
-            default:
-                throw CompatRefusal.Bad($"The role {role} is unknown.");
-        }
-    }
-
     /// <summary>The body as a JSON object; the caller disposes it.</summary>
     public static async Task<JsonDocument> Read(HttpContext context)
     {

@@ -24,9 +24,6 @@ internal static class ProtocolGaps
         }
     }
 
-    /// <summary>Whether this kind of provider could answer the whole request.</summary>
-    public static bool Allows(CompatRequest request, string provider) => All(request, provider).Count == 0;
-
     /// <summary>Tools are called one at a time by dropping further calls, where the protocol has no member for it.</summary>
     public static bool CutsToOneCall(CompatRequest request, string provider) =>
         request.ParallelTools == false && provider is "google_genai" or "ollama";

@@ -17,8 +17,6 @@ internal sealed class ToolCallJoiner(List<ChatDelta> ready)
     private readonly List<Call> _calls = [];
     private int _length;
 
-    public int Count => _calls.Count;
-
     /// <summary>Prefix of the ids made up for calls without one.</summary>
     private string IdPrefix => field ??= $"call_{Guid.NewGuid():N}"[..21];
 
