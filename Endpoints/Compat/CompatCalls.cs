@@ -6,6 +6,7 @@ using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Settings;
 using AiChat.Endpoints.Traces;
+using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Compat;
@@ -107,7 +108,6 @@ internal sealed class CompatCalls(
     private async Task<IResult> Answer(CompatJob job, Reservation reservation, MemoryLease memory, List<LedgerEntry> used)
     {
         var models = reservation.May(catalog.WithFallbacks(job.Me, job.Model));
-        var asked = job.Model;
         if (states.AreShared && job.Translates(out var translated))
         {
             await states.Fetch(job.Me.Id, translated.Turns);
@@ -118,26 +118,7 @@ internal sealed class CompatCalls(
             UserId = job.Me.Id,
             IsAdmin = job.Me.IsAdmin,
             Models = [.. models.Where(model => job.Takes(model, catalog))],
-            Request = (model, endpoint) =>
-            {
-                asked = model;
-                var call = new ResolvedCall(
-                    model.Provider, model.Model, endpoint, settings.Timeouts, turn => states.Restore(job.Me.Id, turn));
-                var request = job.Dialect.IsSpokenBy(model.Provider)
-                    ? job.Dialect.Pass(job.Request, call) : Dialect.Translate(job.Translated, call);
-                request = model.Capabilities.Vision ? request : Translation.ForBlind(request);
-                request = request with
-                {
-                    Holds = job.Hold,
-                    ContextLimit = model.ContextLimit,
-                    KeepAlive = settings.OllamaKeepAlive,
-                    CachesPrompt = settings.PromptCaching,
-                    Thinks = model.Capabilities.Reasoning ? true : null,
-                };
-                job.Trace?.Calling(request);
-                job.AsksWhole = request.Passthrough is { Stream: false };
-                return ValueTask.FromResult(request);
-            },
+            Request = (model, endpoint) => ValueTask.FromResult(RequestTo(model, endpoint, job)),
             MaxRetries = 0, // the vendors' clients repeat a call themselves, and tries would multiply
             OnRetry = retry => job.Trace?.Retrying(retry.Model, retry.Failure, retry.Wait),
         };
@@ -197,7 +178,26 @@ internal sealed class CompatCalls(
         await stream.Send(job.Writer.Ready);
         return TypedResults.Empty;
 
-        Problem Problem(ProviderException error) => VendorErrors.FromProvider(error, job.Context.Request.Path, asked.Provider);
+        Problem Problem(ProviderException error) => VendorErrors.FromProvider(error, job.Context.Request.Path, job.Asked.Provider);
+    }
+
+    private ChatRequest RequestTo(ResolvedModel model, ProviderEndpoint endpoint, CompatJob job)
+    {
+        job.Asked = model;
+        var call = new ResolvedCall(model.Provider, model.Model, endpoint, settings.Timeouts, turn => states.Restore(job.Me.Id, turn));
+        var request = job.Dialect.IsSpokenBy(model.Provider)
+            ? job.Dialect.Pass(job.Request, call) : Dialect.Translate(job.Translated, call);
+        request = (model.Capabilities.Vision ? request : Translation.ForBlind(request)) with
+        {
+            Holds = job.Hold,
+            ContextLimit = model.ContextLimit,
+            KeepAlive = settings.OllamaKeepAlive,
+            CachesPrompt = settings.PromptCaching,
+            Thinks = model.Capabilities.Reasoning ? true : null,
+        };
+        job.Trace?.Calling(request);
+        job.AsksWhole = request.Passthrough is { Stream: false };
+        return request;
     }
 
     public static CallPlace Place(CurrentUser me) => new(me.Id) { ApiKeyId = me.ApiKeyId };

@@ -26,6 +26,13 @@ internal sealed class CompatJob(
     /// <summary>The model that was asked for.</summary>
     public ResolvedModel Model => model;
 
+    /// <summary>The model that was called last: the one that was asked for, or a stand-in.</summary>
+    public ResolvedModel Asked
+    {
+        get => field ?? model;
+        set;
+    }
+
     public CancellationToken Ends => ends;
 
     public RunTrace? Trace { get; set; }
