@@ -118,14 +118,21 @@ export class Auth {
     return user
   }
 
-  async logout(): Promise<void> {
-    await api.logout().catch(() => undefined)
+  /**
+   * Throws when the server has not heard of it: the browser is logged in still, and the page must not say otherwise.
+   * @param leave clears the page, before what the browser keeps of this person is removed
+   */
+  async logout(leave: () => void): Promise<void> {
+    await api.logout()
+    leave()
     this.#leaveNothing()
     if (this.#branding?.guestsAllowed) await this.loadMe(false)
   }
 
-  async logoutEverywhere(): Promise<void> {
+  /** As {@link logout}, on every device. */
+  async logoutEverywhere(leave: () => void): Promise<void> {
     await api.logoutAll()
+    leave()
     this.#leaveNothing()
   }
 
