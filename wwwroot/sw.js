@@ -1,6 +1,6 @@
 // Caches the files of the page, so that it opens at once and without a network. Nothing of /api is cached, so no text of a chat is stored.
-const name = 'aichat-shell-hwgO7R1E'
-const shell = ["./","./assets/theme-Yxozl5hG.js","./assets/index-D9oB7uVu.js","./assets/index-C3mSwSTX.css","./icon.svg"]
+const name = 'aichat-shell-5SLP_IKw'
+const shell = ["./","./assets/theme-Yxozl5hG.js","./assets/index-BjUso4Pf.js","./assets/index-C3mSwSTX.css","./icon.svg"]
 const scope = new URL(self.registration.scope).pathname
 
 const isPage = (path) => !/^(api|v1|chat-images|avatars|metrics)(\/|$)/.test(path) && !/\.\w+$/.test(path)
