@@ -37,9 +37,6 @@ internal sealed class PostgresConnection : DbConnection
     /// <summary>The process as the rows name it that it writes.</summary>
     public string BootId => _servers.BootId;
 
-    /// <summary>Each transaction may get another connection of the server.</summary>
-    public bool IsPooled => _servers.Url.IsPooled;
-
     /// <summary>A limit below that of other commands, in seconds.</summary>
     public int? CommandLimit { get; init; }
 

@@ -90,15 +90,6 @@ internal sealed class ProviderHttp : IDisposable
         }
     }
 
-    /// <summary>Drops the pools of a connection that was changed or deleted; calls in progress finish.</summary>
-    public void Forget(long connectionId)
-    {
-        foreach (var key in _pools.Keys.Where(key => key.ConnectionId == connectionId))
-        {
-            Drop(key);
-        }
-    }
-
     public void Dispose()
     {
         _sweep.Dispose();

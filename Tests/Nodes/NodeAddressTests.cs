@@ -19,7 +19,7 @@ public sealed class NodeAddressTests
         await using var nodes = NodeGroup.Empty();
         await nodes.Add(reached: false);
         var admin = await nodes.Admin();
-        var wrong = kind == "another" ? nodes.A.BaseUri.ToString().TrimEnd('/') : $"http://127.0.0.1:{PostgresServer.FreePort()}";
+        var wrong = kind == "another" ? nodes.A.BaseUri.ToString().TrimEnd('/') : $"http://127.0.0.1:{TestPorts.Free()}";
         var given = new Dictionary<string, string> { ["NODE_URL"] = wrong };
         var writer = await nodes.Add(reached: false, variables: given);
         var connection = await admin.At(writer).Connect(upstream);

@@ -75,26 +75,6 @@ public sealed class Http1PoolTests
     }
 
     [Fact]
-    public async Task Forgotten_connections_close_and_those_under_way_finish()
-    {
-        using var http = new ProviderHttp(TimeProvider.System);
-        var go = new TaskCompletionSource();
-        await using var server = new KeptUpstream(async (stream, _, _) =>
-        {
-            await go.Task;
-            await stream.WriteAsync(Encoding.ASCII.GetBytes(Reply));
-        });
-        var asking = http.AskAsync(server.Endpoint);
-        await server.AskedAsync();
-
-        http.Forget(1);
-        go.SetResult();
-        await asking;
-
-        await server.ClosedAsync(1);
-    }
-
-    [Fact]
     public async Task Rules_and_places_never_share_a_connection()
     {
         using var http = new ProviderHttp(TimeProvider.System);

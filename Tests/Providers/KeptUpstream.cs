@@ -12,7 +12,6 @@ internal sealed class KeptUpstream : IAsyncDisposable
 {
     private readonly Func<Stream, Socket, FakeRequest, Task> _answer;
     private readonly X509Certificate2? _certificate;
-    private readonly SemaphoreSlim _asked = new(0);
     private readonly SemaphoreSlim _answered = new(0);
     private readonly SemaphoreSlim _closed = new(0);
     private readonly LoopbackListener _listener;
@@ -36,8 +35,6 @@ internal sealed class KeptUpstream : IAsyncDisposable
 
     public string? Protocol { get; private set; }
 
-    public async Task AskedAsync() => Assert.True(await _asked.WaitAsync(TimeSpan.FromSeconds(20)));
-
     public async Task AnsweredAsync() => Assert.True(await _answered.WaitAsync(TimeSpan.FromSeconds(20)));
 
     /// <summary>Waits until so many connections in all were closed by the client.</summary>
@@ -58,7 +55,6 @@ internal sealed class KeptUpstream : IAsyncDisposable
             await using var stream = await OpenAsync(new NetworkStream(socket, ownsSocket: true), end);
             while (await FakeRequest.ReadAsync(stream, end) is { } request)
             {
-                _asked.Release();
                 await _answer(stream, socket, request);
                 _answered.Release();
             }
