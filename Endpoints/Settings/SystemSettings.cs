@@ -268,31 +268,35 @@ internal sealed class SystemSettings(
         }
     }
 
-    /// <summary>Reads all values, also again, one call at a time.</summary>
+    /// <summary>Reads all values, also again; not beside a change, whose place in memory older values would take.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        var values = new Dictionary<string, object?>(StringComparer.Ordinal);
-        foreach (var row in await store.List())
+        await _changing.WaitAsync(cancellationToken);
+        try
         {
-            // A value that a newer rule refuses, or a key that was removed, counts as not set.
-            if (SettingTable.ByKey.TryGetValue(Name(row.Key), out var definition) && definition.FromStored(row.Value) is { } value)
+            var values = new Dictionary<string, object?>(StringComparer.Ordinal);
+            foreach (var row in await store.List())
             {
-                values[row.Key] = value;
-                if (definition.IsSecret && Open(row.Key, row.Value) is { } secret)
+                // A value that a newer rule refuses, or a key that was removed, counts as not set.
+                if (SettingTable.ByKey.TryGetValue(Name(row.Key), out var definition) && definition.FromStored(row.Value) is { } value)
                 {
-                    Conceal(definition, secret);
+                    values[row.Key] = value;
+                    if (definition.IsSecret && Open(row.Key, row.Value) is { } secret)
+                    {
+                        Conceal(definition, secret);
+                    }
                 }
             }
-        }
 
-        _values = values.ToFrozenDictionary(StringComparer.Ordinal);
-        if (WebSearchApiKey is { } key)
+            _values = values.ToFrozenDictionary(StringComparer.Ordinal);
+            redactor.Add(WebSearchApiKey ?? "");
+            Conceal(SettingTable.OutboundProxy, OutboundProxy ?? "");
+            Conceal(SettingTable.BackupS3SecretKey, BackupStore.SecretKey ?? "");
+        }
+        finally
         {
-            redactor.Add(key);
+            _changing.Release();
         }
-
-        Conceal(SettingTable.OutboundProxy, OutboundProxy ?? "");
-        Conceal(SettingTable.BackupS3SecretKey, BackupStore.SecretKey ?? "");
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;

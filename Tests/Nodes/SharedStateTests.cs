@@ -58,6 +58,41 @@ public sealed class SharedStateTests
         await (await script.Http.GetAsync("/api/auth/me")).Expect(HttpStatusCode.Unauthorized);
     }
 
+    /// <summary>What a server reads again may be older than what it has stored meanwhile.</summary>
+    [PostgresFact]
+    public async Task What_was_changed_holds_while_others_change_without_a_pause()
+    {
+        await using var nodes = NodeGroup.Empty();
+        await nodes.Add();
+        var admin = await nodes.Admin();
+        await NodeGroup.Set(admin, new { welcomeText = "welcome" });
+        using var ended = new CancellationTokenSource();
+        var others = Task.Run(() =>
+        {
+            using var store = PostgresServer.Connect(nodes.Database);
+            while (!ended.IsCancellationRequested)
+            {
+                PostgresServer.Run(store, "update settings set updated_at = updated_at + 1 where key = 'welcomeText'; notify aichat");
+            }
+        });
+        try
+        {
+            for (var i = 0; i < 200; i++)
+            {
+                await NodeGroup.Set(admin, new { brandText = $"brand {i}" });
+                for (var look = 0; look < 3; look++)
+                {
+                    Assert.Contains($"\"brand {i}\"", (await admin.Http.GetJson("/api/settings/branding")).GetRawText());
+                }
+            }
+        }
+        finally
+        {
+            await ended.CancelAsync();
+            await others;
+        }
+    }
+
     /// <summary>As after a new primary whose clock is ahead: what was told a moment ago seems to be long past.</summary>
     [PostgresFact]
     public async Task What_was_told_is_taken_over_when_the_clock_of_the_database_was_put_forward()
